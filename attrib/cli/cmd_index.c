@@ -113,41 +113,40 @@ static bool check(void *arguments, const cli_given *given, char *message, size_t
 
 /* Where everything is, from the root, so that questions find it from anywhere. */
 typedef struct index_places {
-    char *model, *factors;
-    char **paths; /* [corpus.n] */
-    attrib_paths corpus;
+    char *model, *factors; /* owned; NULL: not there */
+    char **owned;          /* [corpus.n] the paths of the corpus */
+    path_list corpus;
     readings readings;
 } index_places;
 
 static void free_places(index_places *places)
 {
-    for (size_t i = 0; places->paths && i < places->corpus.n; i++) {
-        free(places->paths[i]);
+    for (size_t i = 0; places->owned && i < places->corpus.n; i++) {
+        free(places->owned[i]);
     }
-    free(places->paths);
+    free(places->owned);
+    free(places->corpus.paths);
     free(places->model);
     free(places->factors);
     readings_free(&places->readings);
 }
 
-static attrib_status find_places(const index_args *args,
-                                 index_places *out,
-                                 attrib_error *err)
+/* Whether all paths of the corpus are there. */
+static bool find_places(const index_args *args, index_places *out)
 {
     size_t n = args->source.corpus.n;
-    out->paths = calloc(n, sizeof *out->paths);
     out->model = realpath(args->source.model, NULL);
     out->factors = realpath(args->factors, NULL);
-    bool are_there = out->paths && out->model && out->factors;
-    for (size_t i = 0; out->paths && i < n; i++) {
-        out->paths[i] = realpath(args->source.corpus.paths[i], NULL);
-        are_there = are_there && out->paths[i];
+    out->owned = calloc(n, sizeof *out->owned);
+    out->corpus.paths = calloc(n, sizeof *out->corpus.paths);
+    bool are_there = out->owned && out->corpus.paths;
+    for (size_t i = 0; are_there && i < n; i++) {
+        out->owned[i] = realpath(args->source.corpus.paths[i], NULL);
+        out->corpus.paths[i] = out->owned[i];
+        out->corpus.n = i + 1;
+        are_there = out->owned[i] != NULL;
     }
-    out->corpus = (attrib_paths){(const char *const *)out->paths, n};
-    return are_there ? readings_list(&args->source, args->given, &out->readings, err)
-                     : cli_fail(err, ATTRIB_EINVAL,
-                                "an index is of files, so that their documents can be "
-                                "scored later: not of standard input");
+    return are_there;
 }
 
 static attrib_status build(const index_args *args,
@@ -159,6 +158,8 @@ static attrib_status build(const index_args *args,
     attrib_factors *factors = NULL;
     attrib_index_options options;
     attrib_index_job indexed;
+    attrib_ingest_job reading;
+    const attrib_paths paths = {places->corpus.paths, places->corpus.n};
     attrib_index_options_default(&options);
     options.bytes_per_document = args->bytes_per_document;
     options.is_damping_absolute = args->is_absolute;
@@ -173,10 +174,15 @@ static attrib_status build(const index_args *args,
     indexed.n_shards = args->n_shards;
     indexed.model_path = places->model;
     indexed.factors_path = places->factors;
-    indexed.corpus_paths = &places->corpus;
+    indexed.corpus_paths = &paths;
     indexed.command = job->command_line;
     indexed.readings = places->readings.list;
     indexed.n_readings = places->readings.n;
+    attrib_ingest_job_default(&reading);
+    reading.paths = &paths;
+    reading.tokenizer = source->tokenizer;
+    reading.options = &source->corpus_options;
+    indexed.reading = &reading;
     attrib_status status =
         attrib_factors_open(args->factors, source->model, &factors, err);
     if (status == ATTRIB_OK) {
@@ -213,14 +219,21 @@ static attrib_status run(const void *arguments, cli_job *job, attrib_error *err)
     source_options chosen = args->source;
     chosen.ram_limit = args->ram_limit;
     attrib_status status = source_take_date(&chosen, args->factors, date, err);
-    if (status == ATTRIB_OK) {
-        status = source_open(&chosen, job, &source, err);
+    bool are_there = find_places(args, &places);
+    if (status == ATTRIB_OK) { /* from the root, as documents will be told */
+        chosen.corpus = are_there ? places.corpus : chosen.corpus;
+        status =
+            source_open(&chosen, job, &source, err); /* else this says which is not */
     }
     if (status == ATTRIB_OK) {
         attrib_session_expect(
             job->session, "index",
             (double)attrib_corpus_summarize(source.corpus)->n_sequences);
-        status = find_places(args, &places, err);
+        status = are_there
+                     ? readings_list(&args->source, args->given, &places.readings, err)
+                     : cli_fail(err, ATTRIB_EINVAL,
+                                "an index is of files, so that their documents can be "
+                                "scored later: not of standard input");
     }
     if (status == ATTRIB_OK) {
         status = build(args, &places, &source, job, err);
@@ -245,9 +258,11 @@ const cli_command command_index = {
         "they estimate the scores of all documents from it, and find the exact scores of "
         "the first and last of them alone (--exact).\n"
         "\n"
-        "An index knows documents by their tokens: a corpus may have them in any order, "
-        "and "
-        "have fewer of them, as --where chooses. Indexes of the same model, factors and "
+        "An index has the tokens of its documents, so that questions are answered where "
+        "the corpus has changed or is gone. It knows documents by these: a corpus that "
+        "is "
+        "named with a question may have them in any order, and have fewer of them, as "
+        "--where chooses. Indexes of the same model, factors and "
         "options are made one by attrib merge: the shards of a corpus, or what is new in "
         "it "
         "and what was there.\n"

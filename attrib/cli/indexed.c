@@ -16,14 +16,13 @@ static attrib_status need(const char *folder,
                             name);
 }
 
-static attrib_status take_corpus(const ranking_options *ranking,
+static attrib_status take_corpus(const char *folder,
+                                 const attrib_paths *paths,
                                  source_options *source,
                                  indexed *out,
                                  attrib_error *err)
 {
-    const attrib_paths *paths = &attrib_index_describe(out->index)->corpus_paths;
-    attrib_status status =
-        need(ranking->index.folder, "corpus", paths->n ? paths->paths[0] : "", err);
+    attrib_status status = need(folder, "corpus", paths->n ? paths->paths[0] : "", err);
     if (status != ATTRIB_OK) {
         return status;
     }
@@ -63,13 +62,19 @@ attrib_status indexed_open(source_options *source,
     if (status == ATTRIB_OK && !source->date && *info->corpus_date) {
         source->date = info->corpus_date;
     }
+    /* What is named is read in its place, and so are documents under other names. */
+    bool reads_store =
+        *info->store_path && source->corpus.n == 0 && !readings_label(ranking->given);
     if (status == ATTRIB_OK) {
         bool owns_where = false;
-        status = readings_take(info, folder, ranking->given, source, &owns_where, err);
+        status = readings_take(info, folder, ranking->given, reads_store, source,
+                               &owns_where, err);
         out->where = owns_where ? source->where : (path_list){0};
     }
     if (status == ATTRIB_OK && source->corpus.n == 0) {
-        status = take_corpus(ranking, source, out, err);
+        const attrib_paths store = {&info->store_path, 1};
+        status = take_corpus(folder, reads_store ? &store : &info->corpus_paths, source,
+                             out, err);
     }
     return status;
 }

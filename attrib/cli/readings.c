@@ -277,9 +277,21 @@ static attrib_status take_one(const attrib_reading *kept,
     return attrib_option_read(o, kept->value, source, err);
 }
 
+bool readings_label(const cli_given *given)
+{
+    bool labels = false;
+    for (size_t t = 0; t < N_TABLES; t++) {
+        for (const option *o = tables[t]; o->name; o++) {
+            labels |= role_of(o->name) == LABELS && options_given(given, o->name);
+        }
+    }
+    return labels;
+}
+
 attrib_status readings_take(const attrib_index_info *info,
                             const char *folder,
                             const cli_given *given,
+                            bool reads_store,
                             source_options *source,
                             bool *owns_where,
                             attrib_error *err)
@@ -293,7 +305,10 @@ attrib_status readings_take(const attrib_index_info *info,
         }
     }
     for (size_t i = 0; status == ATTRIB_OK && i < info->n_readings; i++) {
-        status = take_one(&info->readings[i], folder, given, source, owns_where, err);
+        const attrib_reading *kept = &info->readings[i];
+        if (!reads_store || role_of(kept->name) != SELECTS) {
+            status = take_one(kept, folder, given, source, owns_where, err);
+        }
     }
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "base/sized.h"
 #include "corpus/draft.h"
+#include "corpus/marks.h"
 
 void attrib_ingest_job_init(attrib_ingest_job *job, size_t size)
 {
@@ -30,6 +31,29 @@ static attrib_status list_sources(const attrib_paths *paths,
         AT_TRY(at_sources_add(out, options->chat_template, err));
     }
 done:
+    return status;
+}
+
+attrib_status at_corpus_keep(const attrib_corpus *corpus,
+                             const attrib_ingest_job *job,
+                             const char *path,
+                             attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    at_sources sources = {0};
+    at_output output = {0};
+    attrib_corpus_options chosen;
+    at_token_store_origin origin = {
+        .paths = job->paths, .options = &chosen, .sources = &sources};
+    AT_TRY(at_corpus_options_take(job->options, &chosen, err));
+    at_token_store_hash_tokenizer(job->tokenizer, origin.tokenizer);
+    AT_TRY(list_sources(job->paths, &chosen, &sources, err));
+    AT_TRY(at_sources_hash(&sources, err));
+    AT_TRY(at_output_open(path, &output, err));
+    AT_TRY(at_token_store_write(corpus, &origin, &output, err));
+done:
+    at_output_discard(&output);
+    at_sources_free(&sources);
     return status;
 }
 

@@ -38,4 +38,12 @@ attrib_status at_corpus_list_skipped(const struct attrib_corpus *corpus,
                                      const char *folder,
                                      attrib_error *err);
 
+/* Keep a corpus that was opened with the paths, the tokenizer and the options of a job as
+ * a token store (ingest.c). EIO where it cannot be written. */
+struct attrib_ingest_job;
+attrib_status at_corpus_keep(const struct attrib_corpus *corpus,
+                             const struct attrib_ingest_job *job,
+                             const char *path,
+                             attrib_error *err);
+
 #endif

@@ -31,6 +31,8 @@ attrib_status at_inspect_index(const char *path, json_t *out, attrib_error *err)
         AT_TRY(at_add_object(paths, &row, err));
         AT_TRY(at_put_text(row, "path", info->corpus_paths.paths[i], err));
     }
+    AT_TRY(at_put_text(out, "corpus_hash", info->corpus_hash, err));
+    AT_TRY(at_put_text(out, "store", info->store_path, err));
     AT_TRY(at_put_array(out, "readings", &readings, err));
     for (size_t i = 0; i < info->n_readings; i++) {
         json_t *row = NULL;

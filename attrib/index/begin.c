@@ -139,7 +139,8 @@ static bool is_ours(const char *name)
 {
     static const char piece[] = AT_PIECE_NAME;
     return strncmp(name, piece, sizeof piece - 1) == 0 ||
-           strcmp(name, AT_INDEX_SCALES) == 0 || strcmp(name, AT_SKIPPED_ROWS) == 0;
+           strcmp(name, AT_INDEX_SCALES) == 0 || strcmp(name, AT_INDEX_STORE) == 0 ||
+           strcmp(name, AT_SKIPPED_ROWS) == 0;
 }
 
 void at_index_empty(const attrib_index *index)

@@ -410,6 +410,10 @@ static attrib_status finish(building *self, attrib_error *err)
         AT_TRY(at_files_check(self->job.factors->files, err));
     }
     AT_TRY(at_corpus_list_skipped(self->job.corpus, self->job.folder, err));
+    if (self->job.reading) {
+        AT_TRY(at_index_keep_documents(self->index, self->job.corpus, self->job.reading,
+                                       err));
+    }
     AT_TRY(at_index_finish(self->index, err));
 done:
     return status;

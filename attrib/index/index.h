@@ -3,6 +3,9 @@
  *
  *     INDEX/index.msgpack   a record: what it was made from, and its pieces; written last
  *     INDEX/begun.msgpack   the same without pieces, while the folder is filled
+ *     INDEX/documents.store the tokens of its corpus (attrib/corpus/README.md), which
+ *                           questions read; not of indexes that were merged of several
+ *                           corpora
  *     INDEX/scales.bin      f32 scale_out [O], scale_in [I] of each map
  *     INDEX/piece-NNNNNN    512 documents at most:
  *         "ATTRIBX1", u64 n, u64 record_bytes, the index's hash, that of what follows and
@@ -30,6 +33,7 @@
 #define AT_INDEX_MANIFEST     "index.msgpack"
 #define AT_INDEX_BEGUN        "begun.msgpack"
 #define AT_INDEX_SCALES       "scales.bin"
+#define AT_INDEX_STORE        "documents.store"
 #define AT_PIECE_NAME         "piece-"
 #define AT_PIECE_MAGIC        "ATTRIBX1"
 #define AT_PIECE_HEADER_BYTES ((size_t)128)
@@ -113,7 +117,20 @@ attrib_status at_index_finish(const attrib_index *index, attrib_error *err);
 /* Remove pieces and scales, but not the record of what was begun. */
 void at_index_empty(const attrib_index *index);
 
-/* 3. Reading (index_read.c) */
+/* 3. Its documents (documents.c) */
+
+/* Keep the tokens of the corpus, which was read as the job says, in the folder. */
+attrib_status at_index_keep_documents(const attrib_index *index,
+                                      const attrib_corpus *corpus,
+                                      const attrib_ingest_job *reading,
+                                      attrib_error *err);
+/* Keep the store of several indexes, where all have the same one: shards of a corpus. */
+attrib_status at_index_merge_documents(attrib_index *const *from,
+                                       size_t n,
+                                       const attrib_index *out,
+                                       attrib_error *err);
+
+/* 4. Reading (index_read.c) */
 
 /* Read the record of that name, without scales. */
 attrib_status at_index_read(const char *folder,

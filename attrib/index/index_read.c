@@ -128,6 +128,7 @@ static attrib_status take_info(const at_record *record,
     AT_TRY(take_hash(record->name, &record->map, "scales_hash", index->scales, err));
     AT_TRY(take_hash(record->name, &record->map, "corpus_hash", index->corpus, err));
     info->hash = index->hash;
+    info->corpus_hash = index->corpus;
     AT_TRY(at_record_number(record->name, &record->map, "damping", &info->damping, err));
     AT_TRY(take_flag(record, "damping_absolute", &info->is_damping_absolute, err));
     AT_TRY(take_flag(record, "whole", &info->is_whole, err));
@@ -349,6 +350,19 @@ bool attrib_index_is(const char *path)
     return is;
 }
 
+static attrib_status find_store(attrib_index *index, attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    char *path = NULL;
+    size_t n = 0;
+    AT_TRY(at_index_path(index, AT_INDEX_STORE, &path, err));
+    n = at_is_file(path) ? strlen(path) : 0;
+    AT_TRY(at_arena_text(index->bank, path, n, &index->info.store_path, err));
+done:
+    free(path);
+    return status;
+}
+
 attrib_status attrib_index_open(const char *folder, attrib_index **out, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
@@ -361,6 +375,7 @@ attrib_status attrib_index_open(const char *folder, attrib_index **out, attrib_e
     AT_TRY(at_index_read(folder, AT_INDEX_MANIFEST, &index, err));
     AT_TRY(read_scales(index, err));
     AT_TRY(at_checked_new(index->n_parts, &index->checked, err));
+    AT_TRY(find_store(index, err));
     memcpy(hash, index->hash, sizeof hash);
     AT_TRY(at_index_name(index, err));
     AT_CHECK(strcmp(hash, index->hash) == 0, ATTRIB_EFORMAT,

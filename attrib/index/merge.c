@@ -213,6 +213,7 @@ static attrib_status fill(attrib_session *session,
         AT_TRY(copy_pieces(session, from[i], out, &next, err));
     }
     AT_TRY(write_skipped(from, n, out, err));
+    AT_TRY(at_index_merge_documents(from, n, out, err));
     AT_TRY(at_index_finish(out, err));
 done:
     if (status != ATTRIB_OK) {

@@ -14,6 +14,11 @@
 #define BYTES_STORED          9
 #define BYTES_STORED_DOCUMENT (168 + 8 + 24 + 2 * 32)
 
+double at_planner_stored(double n_documents, double n_tokens)
+{
+    return n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
+}
+
 void attrib_work_init(attrib_work *work, size_t size)
 {
     const attrib_work standard = {.n_queries = 1, .query_tokens = 64, .query_rows = 1};
@@ -146,7 +151,7 @@ static attrib_status plan_work(at_planner *p, attrib_error *err)
     AT_TRY(at_factors_set_blocks(p->factors, work->fit->n_blocks, err));
     p->n_blocks = at_is_rotated(p->strategy) ? p->factors->info.n_blocks : 0;
     count_maps(p);
-    p->out->store_bytes = n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
+    p->out->store_bytes = at_planner_stored(n_documents, n_tokens);
     if (work->fitted.n_documents > 0) {
         AT_TRY(at_plan_fit(p, err));
     }

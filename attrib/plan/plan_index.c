@@ -66,7 +66,7 @@ static double index_on_disk(const at_planner *p, const at_index_shape *shape)
     for (size_t m = 0; m < shape->n_maps; m++) {
         scales += (double)(shape->maps[m].out_dim + shape->maps[m].in_dim);
     }
-    return scales * sizeof(float) +
+    return scales * sizeof(float) + at_planner_stored(n, p->work->indexed.n_tokens) +
            n * (double)(shape->record_bytes + sizeof(float) + AT_DIGEST_BYTES) +
            ceil(n / (double)AT_PIECE_DOCUMENTS) * (double)AT_PIECE_HEADER_BYTES;
 }

@@ -101,6 +101,9 @@ void at_planner_share(const at_planner *p,
 /* Bytes of the process and of the weights. */
 double at_planner_base(const at_planner *p);
 
+/* Bytes of the store of so many documents and tokens. */
+double at_planner_stored(double n_documents, double n_tokens);
+
 /* Bytes that a process may have in use: the limit that was given, or `share` of the
  * host's memory. */
 double at_planner_limit(const at_planner *p, size_t ram_limit, double share);

@@ -60,6 +60,10 @@ typedef struct attrib_index_job {
     const attrib_reading *readings; /**< [n_readings] kept too, so that questions read the
                                        corpus in the same way */
     size_t n_readings;
+    const attrib_ingest_job
+        *reading; /**< how the corpus was read: its tokens are kept in
+                     the index, as attrib_corpus_ingest() would, or a
+                     copy of the store that it is; NULL: they are not */
 } attrib_index_job;
 
 /** Fill `job`: nothing but its size, and one shard.
@@ -113,6 +117,10 @@ typedef struct attrib_index_info {
     const attrib_reading *readings; /**< [n_readings] as in the job; of several that were
                                        merged, what all have */
     size_t n_readings;
+    const char *corpus_hash; /**< attrib_corpus_hash() of the corpus that was indexed, of
+                                which a shard is a part; "" where several were merged */
+    const char *store_path;  /**< the store of its documents' tokens, which
+                                attrib_corpus_open() takes; "" where it has none */
 } attrib_index_info;
 
 /**
