@@ -208,10 +208,12 @@ static const option index_table[] = {
      .kind = OPTION_SIZE,
      .offset = AT(n_exact),
      .value = "K",
-     .standard = "10",
+     .standard = "100",
      .min = 1,
      .max = 1e15,
-     .help = "documents of either end of the estimates that a question scores exactly"},
+     .help =
+         "documents of either end of the estimates that a question scores exactly, as of "
+         "attrib score"},
     {0},
 };
 

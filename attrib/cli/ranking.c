@@ -45,27 +45,24 @@ const option ranking_table[] = {
     {0},
 };
 
-const option index_choice_table[] = {
-    {.name = "index",
-     .kind = OPTION_TEXT,
-     .offset = offsetof(ranking_options, index.folder),
-     .value = "INDEX",
-     .help =
-         "estimate all scores from an index of attrib index, and score the first and "
-         "last documents alone; --model, --factors and --corpus are those that it was "
-         "made of, unless they are named"},
-    {.name = "exact",
-     .kind = OPTION_SIZE,
-     .offset = offsetof(ranking_options, index.n_exact),
-     .value = "K",
-     .standard = "10",
-     .min = 1,
-     .max = 1e9,
-     .help =
-         "with --index: documents of either end that are scored exactly, and ranked by "
-         "that; more find more"},
-    {0},
-};
+#define INDEX_CHOICE(standard_exact)                                                     \
+    {.name = "index",                                                                    \
+     .kind = OPTION_TEXT,                                                                \
+     .offset = offsetof(ranking_options, index.folder),                                  \
+     .value = "INDEX",                                                                   \
+     .help = "estimate all scores from an index of attrib index, and score the first "   \
+             "and last documents alone; --model, --factors and --corpus are those that " \
+             "it was made of, unless they are named"},                                   \
+    {                                                                                    \
+        .name = "exact", .kind = OPTION_SIZE,                                            \
+        .offset = offsetof(ranking_options, index.n_exact), .value = "K",                \
+        .standard = standard_exact, .min = 1, .max = 1e9,                                \
+        .help = "with --index: documents of either end that are scored exactly, and "    \
+                "ranked by that; more find more"                                         \
+    }
+
+const option index_choice_table[] = {INDEX_CHOICE("10"), {0}};
+const option batch_choice_table[] = {INDEX_CHOICE("100"), {0}};
 
 /* The strategies in the order of the words of --strategy. */
 static const attrib_strategy offered[] = {ATTRIB_EKFAC,     ATTRIB_KFAC,

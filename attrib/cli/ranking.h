@@ -30,8 +30,10 @@ typedef struct ranking_options {
     const cli_given *given; /* what was typed; while the command runs */
 } ranking_options;
 
-/* The options of an index. */
+/* The options of an index: of an answer that is waited for, and of a run of many, which
+ * scores more documents exactly. */
 extern const option index_choice_table[];
+extern const option batch_choice_table[];
 
 /* Factors, and what settings are made of: the rest is the library's table. */
 extern const option ranking_table[];

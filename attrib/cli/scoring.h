@@ -29,7 +29,7 @@ typedef struct scoring_args {
      .options = ranking_table,                                                           \
      .offset = offsetof(scoring_args, ranking)},                                         \
         {.title = "Ranking",                                                             \
-         .options = index_choice_table,                                                  \
+         .options = batch_choice_table,                                                  \
          .offset = offsetof(scoring_args, ranking)},                                     \
         {.title = "Ranking",                                                             \
          .library = attrib_score_options_table,                                          \

@@ -38,6 +38,8 @@ first --index whole --where kind=element | grep -o '[0-9]* of [0-9]* documents'
 echo '{"prompt": "Strontium is"}' >q.jsonl
 attrib score -q --index whole --queries q.jsonl --exact 7 --prefilter-sample 50 -o run
 attrib show run --format json | grep -o '"prefilter":"[^"]*","n_scored":[0-9]*,"n_sampled":[0-9]*'
+# A batch scores more of them than an answer that is waited for.
+attrib score -q --index whole --queries q.jsonl -o batch && attrib show batch | grep -o '[0-9]* of [0-9]* documents'
 # What does not fit is refused.
 fails() { "$@" 2>&1 >/dev/null | head -n 1; }
 head -n 2 "$ATTRIB_SOURCE/corpora/facts/instructions.jsonl" >b.jsonl
