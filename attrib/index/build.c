@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* An index is made: a pass over the documents of each piece, one after the other.
+/* An index is made: a pass over the documents of all pieces that are missing.
  *
- * 1. What it is.   2. A piece.   3. All pieces.   4. The public call. */
+ * 1. What it is.   2. Pieces.   3. All pieces.   4. The public call. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,12 +169,13 @@ done:
     return status;
 }
 
-/* 2. A piece */
+/* 2. Pieces */
 
-/* Sequences of documents first .. end of a corpus, those of a document in one block. */
+/* Sequences of documents from `first` on of a corpus, those of a document in one block,
+ * and those of a piece in blocks of their own. */
 typedef struct piece_source {
     const attrib_corpus *corpus;
-    size_t first_sequence;
+    size_t first, first_sequence;
 } piece_source;
 
 static void get_sequence(const void *context, size_t i, attrib_sequence *out)
@@ -191,15 +193,29 @@ static bool joins_document(const void *context, size_t i)
     return here.document == before.document;
 }
 
-static at_source source_of(const piece_source *from, size_t first, size_t n)
+static bool begins_piece(const void *context, size_t i)
 {
+    const piece_source *self = context;
+    attrib_sequence here;
+    get_sequence(context, i, &here);
+    return (here.document - self->first) % AT_PIECE_DOCUMENTS == 0;
+}
+
+/* Documents first .. end, of which the first is that of a piece. */
+static at_source source_of(piece_source *from, size_t first, size_t end)
+{
+    attrib_document begin;
     attrib_document last;
-    attrib_corpus_document(from->corpus, first + n - 1, &last);
+    attrib_corpus_document(from->corpus, first, &begin);
+    attrib_corpus_document(from->corpus, end - 1, &last);
+    from->first = first;
+    from->first_sequence = begin.first_sequence;
     return (at_source){.context = from,
                        .n_sequences =
                            last.first_sequence + last.n_sequences - from->first_sequence,
                        .get = get_sequence,
-                       .joins = joins_document};
+                       .joins = joins_document,
+                       .begins = begins_piece};
 }
 
 static at_pass pass_of(const building *self)
@@ -215,45 +231,87 @@ static at_pass pass_of(const building *self)
                      .skips_uncounted = true};
 }
 
-static at_indexing indexing_of(const building *self, at_index_piece *piece)
+static at_indexing indexing_of(const building *self, const at_index_sink *sink)
 {
     return (at_indexing){.shape = &self->index->shape,
                          .factors = self->job.factors,
                          .resident = self->resident,
                          .dampings = self->dampings,
                          .strategy = ATTRIB_EKFAC,
-                         .piece = piece};
+                         .sink = sink};
 }
 
-static attrib_status make_piece(building *self, size_t i_piece, attrib_error *err)
+/* The piece that is being filled. */
+typedef struct filling {
+    building *self;
+    size_t i_piece, n_taken; /* documents */
+    unsigned char *digests;  /* [AT_PIECE_DOCUMENTS, AT_DIGEST_BYTES] */
+    uint8_t *records;        /* [AT_PIECE_DOCUMENTS, record_bytes] */
+    float *influences;       /* [AT_PIECE_DOCUMENTS] */
+} filling;
+
+static size_t piece_start(const building *self, size_t i_piece)
+{
+    return at_smaller(self->first + i_piece * AT_PIECE_DOCUMENTS, self->end);
+}
+
+static attrib_status write_piece(filling *to, size_t n, attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const attrib_corpus *corpus = self->job.corpus;
-    size_t record_bytes = self->index->shape.record_bytes;
-    at_index_piece piece = {.first = self->first + i_piece * AT_PIECE_DOCUMENTS};
-    piece_source from = {.corpus = corpus};
-    unsigned char *digests = NULL;
-    at_pass pass = pass_of(self);
-    attrib_document first;
-    piece.n = at_smaller(self->end - piece.first, AT_PIECE_DOCUMENTS);
-    at_indexing indexing = indexing_of(self, &piece);
-    attrib_tap tap = at_index_tap(&indexing);
-    attrib_corpus_document(corpus, piece.first, &first);
-    from.first_sequence = first.first_sequence;
-    at_source source = source_of(&from, piece.first, piece.n);
-    AT_TRY(at_array(piece.n, record_bytes, &piece.records, err));
-    AT_TRY(at_array(piece.n, sizeof *piece.self, &piece.self, err));
-    AT_TRY(at_array(piece.n, AT_DIGEST_BYTES, &digests, err));
-    AT_TRY(at_document_digests(corpus, piece.first, piece.n, digests, err));
-    AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
+    building *self = to->self;
+    const at_piece_content content = {n, to->digests, to->influences, to->records};
+    AT_TRY(at_document_digests(self->job.corpus, piece_start(self, to->i_piece), n,
+                               to->digests, err));
     AT_TRY(at_pass_check_model(self->job.model, err));
-    AT_TRY(at_piece_write(
-        self->index, i_piece,
-        &(at_piece_content){piece.n, digests, piece.self, piece.records}, err));
+    AT_TRY(at_piece_write(self->index, to->i_piece, &content, err));
+    to->i_piece++;
+    to->n_taken = 0;
 done:
-    free(piece.records);
-    free(piece.self);
-    free(digests);
+    return status;
+}
+
+/* Take the records of a block, whose documents are of one piece. */
+static attrib_status take_block(void *context,
+                                size_t n,
+                                const uint8_t *records,
+                                const float *influences,
+                                attrib_error *err)
+{
+    filling *to = context;
+    size_t record_bytes = to->self->index->shape.record_bytes;
+    size_t n_all =
+        piece_start(to->self, to->i_piece + 1) - piece_start(to->self, to->i_piece);
+    assert(to->n_taken + n <= n_all);
+    memcpy(to->records + to->n_taken * record_bytes, records, n * record_bytes);
+    memcpy(to->influences + to->n_taken, influences, n * sizeof *influences);
+    to->n_taken += n;
+    return to->n_taken == n_all ? write_piece(to, n_all, err) : ATTRIB_OK;
+}
+
+/* Make pieces first .. end by one pass, which keeps its memory from one to the next. */
+static attrib_status make_some(building *self,
+                               size_t first,
+                               size_t end,
+                               attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    filling to = {.self = self, .i_piece = first};
+    piece_source from = {.corpus = self->job.corpus};
+    at_source source = source_of(&from, piece_start(self, first), piece_start(self, end));
+    at_index_sink sink = {&to, take_block};
+    at_pass pass = pass_of(self);
+    at_indexing indexing = indexing_of(self, &sink);
+    attrib_tap tap = at_index_tap(&indexing);
+    size_t n =
+        at_smaller(AT_PIECE_DOCUMENTS, piece_start(self, end) - piece_start(self, first));
+    AT_TRY(at_array(n, self->index->shape.record_bytes, &to.records, err));
+    AT_TRY(at_array(n, sizeof *to.influences, &to.influences, err));
+    AT_TRY(at_array(n, AT_DIGEST_BYTES, &to.digests, err));
+    AT_TRY(at_pass_run(&pass, &source, &tap, 1, err));
+done:
+    free(to.records);
+    free(to.influences);
+    free(to.digests);
     return status;
 }
 
@@ -266,8 +324,8 @@ static attrib_status find_piece(building *self,
                                 attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    size_t first = self->first + i_piece * AT_PIECE_DOCUMENTS;
-    size_t n = at_smaller(self->end - first, AT_PIECE_DOCUMENTS);
+    size_t first = piece_start(self, i_piece);
+    size_t n = piece_start(self, i_piece + 1) - first;
     unsigned char *digests = NULL;
     at_piece_map piece = {0};
     attrib_error why = {0};
@@ -290,13 +348,10 @@ done:
 
 static double sequences_of(const building *self, size_t i_piece)
 {
-    size_t first = self->first + i_piece * AT_PIECE_DOCUMENTS;
-    size_t n = at_smaller(self->end - first, AT_PIECE_DOCUMENTS);
-    attrib_document from;
-    attrib_document to;
-    attrib_corpus_document(self->job.corpus, first, &from);
-    attrib_corpus_document(self->job.corpus, first + n - 1, &to);
-    return (double)(to.first_sequence + to.n_sequences - from.first_sequence);
+    piece_source from = {.corpus = self->job.corpus};
+    return (double)source_of(&from, piece_start(self, i_piece),
+                             piece_start(self, i_piece + 1))
+        .n_sequences;
 }
 
 static attrib_status make_pieces(building *self, attrib_error *err)
@@ -314,7 +369,12 @@ static attrib_status make_pieces(building *self, attrib_error *err)
     }
     at_stage_declare(self->session, "index", "sequences", total, done);
     for (size_t i = 0; i < n; i++) {
-        AT_TRY(are_there[i] ? ATTRIB_OK : make_piece(self, i, err));
+        size_t end = i;
+        while (end < n && !are_there[end]) {
+            end++;
+        }
+        AT_TRY(end > i ? make_some(self, i, end, err) : ATTRIB_OK);
+        i = end;
     }
 done:
     free(are_there);
@@ -363,7 +423,7 @@ static attrib_status choose_memory(building *self, attrib_error *err)
     at_indexing indexing = indexing_of(self, NULL);
     attrib_tap tap = at_index_tap(&indexing);
     piece_source from = {.corpus = self->job.corpus};
-    at_source source = source_of(&from, 0, self->end);
+    at_source source = source_of(&from, self->first, self->end);
     at_pass_size size = {0};
     double bytes = 0;
     double largest = 0;

@@ -5,7 +5,7 @@
  *     self(z) = sum over maps < (Fisher + damping)^-1 G_z, G_z >
  *
  * A worker keeps the components of a block's documents until the last map was visited.
- * Then it chooses among all of them, and writes the records.
+ * Then it packs their records, and hands them over in the order of the corpus.
  *
  * 1. Memory.   2. A map of a document.   3. Its cost.   4. The tap. */
 #include "index/tap.h"
@@ -42,6 +42,8 @@ typedef struct index_scratch {
     at_found *found; /* [documents, n_maps] */
     double *self;    /* [documents] */
     at_choice *choice;
+    uint8_t *records; /* [documents, record_bytes] of the block */
+    float *rounded;   /* [documents] its self-influences */
     size_t n_visited; /* maps of the block */
     float **u, **v;   /* [n_maps] of arrays [slots, O], [slots, I] */
     double **sigma;   /* [n_maps] of arrays [slots] */
@@ -96,6 +98,8 @@ static attrib_status deal(const void *context,
     AT_TRY(attrib_bank_deal(bank, 1, 1, sizeof *out, &out, err));
     AT_TRY(attrib_bank_deal(bank, n, n_maps, sizeof *made.found, &made.found, err));
     AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *made.self, &made.self, err));
+    AT_TRY(attrib_bank_deal(bank, n, self->shape->record_bytes, 1, &made.records, err));
+    AT_TRY(attrib_bank_deal(bank, n, 1, sizeof *made.rounded, &made.rounded, err));
     AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.u, &made.u, err));
     AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.v, &made.v, err));
     AT_TRY(attrib_bank_deal(bank, n_maps, 1, sizeof *made.sigma, &made.sigma, err));
@@ -312,28 +316,40 @@ static void add_cost(const void *context,
 
 /* 4. The tap */
 
-/* Write the records of a block whose maps were all visited. */
-static attrib_status write_block(const at_indexing *self,
-                                 const attrib_block *block,
-                                 index_scratch *scratch,
-                                 attrib_error *err)
+/* Pack the records of a block whose maps were all visited. */
+static attrib_status pack_block(const at_indexing *self,
+                                const attrib_block *block,
+                                index_scratch *scratch,
+                                attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    const at_index_piece *piece = self->piece;
     size_t d = 0;
     for (size_t s = 0; s < block->n_sequences; s = document_end(block, s), d++) {
-        size_t place = block->sequences[s].document - piece->first;
         AT_CHECK(isfinite(scratch->self[d]), ATTRIB_ENUMERIC,
                  "document %zu: its gradient is not finite",
                  block->sequences[s].document);
         at_record_pack(self->shape, scratch->found + d * self->shape->n_maps,
                        scratch->choice, d,
-                       piece->records + place * self->shape->record_bytes);
-        piece->self[place] = (float)scratch->self[d];
+                       scratch->records + d * self->shape->record_bytes);
+        scratch->rounded[d] = (float)scratch->self[d];
         scratch->self[d] = 0;
     }
 done:
     return status;
+}
+
+static attrib_status hand_over(void *context,
+                               void *scratch,
+                               const attrib_block *block,
+                               attrib_error *err)
+{
+    const at_indexing *self = context;
+    const index_scratch *own = scratch;
+    size_t n = 0;
+    for (size_t s = 0; s < block->n_sequences; s = document_end(block, s)) {
+        n++;
+    }
+    return self->sink->take(self->sink->context, n, own->records, own->rounded, err);
 }
 
 static attrib_status visit_map(void *context,
@@ -354,7 +370,7 @@ static attrib_status visit_map(void *context,
     AT_TRY(index_map(self, factor, visit, own, err));
     if (++own->n_visited == self->shape->n_maps) {
         own->n_visited = 0;
-        AT_TRY(write_block(self, visit->block, own, err));
+        AT_TRY(pack_block(self, visit->block, own, err));
     }
 done:
     at_factor_unload(self->factors, &loaded);
@@ -368,5 +384,6 @@ attrib_tap at_index_tap(at_indexing *indexing)
                         .deal = deal,
                         .desk = count_desk,
                         .cost = add_cost,
-                        .module = visit_map};
+                        .module = visit_map,
+                        .finish = hand_over};
 }

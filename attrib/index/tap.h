@@ -7,12 +7,16 @@
 #include "curvature/inverse.h"
 #include "index/index.h"
 
-/* Documents first .. first + n of a corpus, and what is written of them. */
-typedef struct at_index_piece {
-    size_t first, n;
-    uint8_t *records; /* [n, record_bytes] */
-    float *self;      /* [n] self-influences */
-} at_index_piece;
+/* What takes what is found: of the next n documents of a corpus records
+ * [n, record_bytes] and self-influences [n], one call after the other. */
+typedef struct at_index_sink {
+    void *context;
+    attrib_status (*take)(void *context,
+                          size_t n,
+                          const uint8_t *records,
+                          const float *self,
+                          attrib_error *err);
+} at_index_sink;
 
 /* The context of the tap. */
 typedef struct at_indexing {
@@ -22,7 +26,7 @@ typedef struct at_indexing {
         *resident;          /* [n_maps] all factors, loaded; NULL: read visit by visit */
     const double *dampings; /* [n_maps] */
     attrib_strategy strategy;
-    at_index_piece *piece; /* NULL in dry runs */
+    const at_index_sink *sink; /* NULL in dry runs */
 } at_indexing;
 
 /* The shape of an index of factors, whose scales are not set. EINVAL for bytes that hold
