@@ -38,6 +38,27 @@ static bool asks_for_bf16(const plan_args *args)
            args->score.precision != ATTRIB_F32_PRODUCTS;
 }
 
+/* Measure the products in bf16 here, where bf16 was asked for by name only if they are to
+ * be had. */
+static attrib_status measure_bf16(const plan_args *args,
+                                  cli_job *job,
+                                  attrib_machine *out,
+                                  attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    double n_measured = (double)attrib_session_n_threads(job->session);
+    bool is_needed = args->fit.precision == ATTRIB_BF16_PRODUCTS ||
+                     args->score.precision == ATTRIB_BF16_PRODUCTS;
+    if (is_needed && !attrib_has_bf16()) {
+        return cli_fail(err, ATTRIB_ENOTSUP,
+                        "precision bf16: this processor has no instructions for products "
+                        "in bf16: --bf16-gflops says what another does");
+    }
+    status = attrib_machine_measure_bf16(job->session, out, err);
+    out->bf16_flops *= (double)out->n_cores / n_measured;
+    return status;
+}
+
 /* Set the cores of a machine, each of which does what it did. */
 static void set_cores(attrib_machine *machine, size_t n_cores)
 {
@@ -68,9 +89,7 @@ static attrib_status describe_machine(const plan_args *args,
     if (args->bf16_gflops > 0) {
         out->bf16_flops = args->bf16_gflops * 1e9;
     } else if (status == ATTRIB_OK && args->gflops <= 0 && asks_for_bf16(args)) {
-        double n_measured = (double)attrib_session_n_threads(job->session);
-        status = attrib_machine_measure_bf16(job->session, out, err);
-        out->bf16_flops *= (double)out->n_cores / n_measured;
+        status = measure_bf16(args, job, out, err);
     }
     out->n_hosts = args->n_hosts;
     if (args->ram > 0) {

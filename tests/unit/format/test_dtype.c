@@ -156,6 +156,54 @@ static void test_dtype__what_is_no_number_is_named(void **state)
     check_message(&err, "p: x: elements are BOOL");
 }
 
+/* One element among `n` of a type is not finite: it is named wherever it stands, unless
+ * it stands outside the part that is checked. */
+static void check_named(attrib_dtype dtype, size_t n, uint64_t one, uint64_t bad)
+{
+    attrib_error err = {0};
+    char message[64];
+    size_t size = attrib_dtype_bytes(dtype);
+    unsigned char *data = malloc(n * size + 1);
+    assert_non_null(data);
+    at_tensor tensor = tensor_of(dtype, data + 1, n); /* files do not align elements */
+    for (size_t i = 0; i < n; i++) {
+        memcpy(data + 1 + i * size, &one, size);
+    }
+    check_ok(at_tensor_check_finite(&tensor, 0, n, &err), &err);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(data + 1 + i * size, &bad, size);
+        check_fails(at_tensor_check_finite(&tensor, i / 2, n - i / 2, &err),
+                    ATTRIB_ENUMERIC, &err);
+        snprintf(message, sizeof message, "p: x: entry %zu is not finite", i);
+        check_message(&err, message);
+        err = (attrib_error){0};
+        check_ok(at_tensor_check_finite(&tensor, 0, i, &err), &err);
+        check_ok(at_tensor_check_finite(&tensor, i + 1, n - i - 1, &err), &err);
+        memcpy(data + 1 + i * size, &one, size);
+    }
+    free(data);
+}
+
+static void test_dtype__what_is_not_finite_is_named(void **state)
+{
+    (void)state;
+
+    static const struct {
+        attrib_dtype dtype;
+        uint64_t largest, infinite, hardly_nan;
+    } types[] = {
+        {ATTRIB_F32, 0xFF7FFFFF, 0xFF800000, 0x7F800001},
+        {ATTRIB_F64, 0xFFEFFFFFFFFFFFFF, 0xFFF0000000000000, 0x7FF0000000000001},
+        {ATTRIB_F16, 0xFBFF, 0xFC00, 0x7C01},
+        {ATTRIB_BF16, 0xFF7F, 0xFF80, 0x7F81},
+    };
+
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        check_named(types[k].dtype, 37, types[k].largest, types[k].infinite);
+        check_named(types[k].dtype, 1100, types[k].largest, types[k].hardly_nan);
+    }
+}
+
 static void test_dtype__names_and_sizes_agree(void **state)
 {
     (void)state;
@@ -186,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_dtype__f64_is_rounded_to_nearest),
         cmocka_unit_test(test_dtype__integers_widen_to_f64_only),
         cmocka_unit_test(test_dtype__what_is_no_number_is_named),
+        cmocka_unit_test(test_dtype__what_is_not_finite_is_named),
         cmocka_unit_test(test_dtype__names_and_sizes_agree),
     };
     return run_cases(tests, NULL, NULL);

@@ -8,6 +8,9 @@ echo $?
 score=(attrib score -q --model "$M" --strategy identity --corpus a.jsonl --queries q.jsonl)
 "${score[@]}" --precision bf16 -o refused
 echo $?
+attrib plan -q --model "$M" --corpus a.jsonl --precision bf16
+echo $?
+attrib plan -q --model "$M" --corpus a.jsonl --precision bf16 --bf16-gflops 500 | grep -c 'in bf16'
 ls
 "${score[@]}" -o f32 && "${score[@]}" --precision auto -o auto
 cmp f32/scores-* auto/scores-* && attrib inspect auto | grep '^precision'
