@@ -248,7 +248,7 @@ attrib_status at_tensor_check_finite(const at_tensor *tensor,
                                      attrib_error *err)
 {
     attrib_status status = ATTRIB_OK;
-    double values[CHECKED_AT_A_TIME];
+    double values[CHECKED_AT_A_TIME] = {0};
     if (n == 0 || are_surely_finite(tensor, first, n)) {
         return ATTRIB_OK;
     }
