@@ -34,6 +34,7 @@ struct at_choice {
     choice_step *merged; /* [most] */
     size_t most;         /* steps of a list */
     size_t reach;        /* bytes: a step that follows so many is not listed */
+    size_t *bytes;       /* [n_maps, AT_MOST_DIGITS] that steps take */
     uint8_t *digits;     /* [n_maps, 256] taken of each component */
     uint8_t *n_taken;    /* [n_maps] components taken */
 };
@@ -69,6 +70,21 @@ static void measure_lists(const at_index_shape *shape, at_choice *out)
     out->most = at_smaller(n_all, out->reach / at_larger(least, 1) + 1);
 }
 
+static void fill_bytes(const at_index_shape *shape, at_choice *choice)
+{
+    for (size_t m = 0; m < shape->n_maps; m++) {
+        for (unsigned d = 1; d <= AT_MOST_DIGITS; d++) {
+            choice->bytes[m * AT_MOST_DIGITS + d - 1] = step_bytes(shape, m, d);
+        }
+    }
+}
+
+/* Bytes that a step takes, as they were noted. */
+static size_t bytes_of(const at_choice *choice, size_t i_map, unsigned n_digits)
+{
+    return choice->bytes[i_map * AT_MOST_DIGITS + n_digits - 1];
+}
+
 attrib_status at_choice_deal(const at_index_shape *shape,
                              size_t n_documents,
                              attrib_bank *bank,
@@ -89,10 +105,13 @@ attrib_status at_choice_deal(const at_index_shape *shape,
         }
     }
     AT_TRY(attrib_bank_deal(bank, made.most, 1, sizeof *made.merged, &made.merged, err));
+    AT_TRY(attrib_bank_deal(bank, shape->n_maps, AT_MOST_DIGITS, sizeof *made.bytes,
+                            &made.bytes, err));
     AT_TRY(attrib_bank_deal(bank, shape->n_maps, 256, 1, &made.digits, err));
     AT_TRY(attrib_bank_deal(bank, shape->n_maps, 1, 1, &made.n_taken, err));
     if (dealt) {
         *dealt = made;
+        fill_bytes(shape, dealt);
     }
     *out = dealt;
 done:
@@ -113,13 +132,10 @@ static bool comes_before(const choice_step *a, const choice_step *b)
                                         : a->n_digits < b->n_digits;
 }
 
-double at_choice_least(const at_index_shape *shape,
-                       const at_choice *choice,
-                       size_t i_document,
-                       size_t i_map)
+double at_choice_least(const at_choice *choice, size_t i_document, size_t i_map)
 {
     const step_list *list = &choice->lists[i_document];
-    double bytes = (double)step_bytes(shape, i_map, 1);
+    double bytes = (double)bytes_of(choice, i_map, 1);
     return list->is_full ? sqrt(list->steps[list->n - 1].gain * bytes / gains[0]) : 0;
 }
 
@@ -165,7 +181,7 @@ void at_choice_add(const at_index_shape *shape,
     size_t n_bytes = 0;
     size_t i = 0; /* of the list */
     for (unsigned d = 1; d <= n_sources; d++) {
-        size_t bytes = step_bytes(shape, i_map, d);
+        size_t bytes = bytes_of(choice, i_map, d);
         sources[d - 1] = (step_source){found,
                                        {.i_map = (uint32_t)i_map, .n_digits = (uint8_t)d},
                                        gains[d - 1] / (double)bytes,
@@ -177,7 +193,7 @@ void at_choice_add(const at_index_shape *shape,
         step_source *best = find_best(sources, n_sources);
         if (i < list->n && (!best || comes_before(&list->steps[i], &best->next))) {
             const choice_step *next = &list->steps[i++];
-            n_bytes += step_bytes(shape, next->i_map, next->n_digits);
+            n_bytes += bytes_of(choice, next->i_map, next->n_digits);
             choice->merged[n++] = *next;
         } else if (best) {
             n_bytes += best->n_bytes;
@@ -206,7 +222,7 @@ static void take_steps(const at_index_shape *shape,
     for (size_t k = 0; k < list->n; k++) {
         const choice_step *step = &list->steps[k];
         uint8_t *digits = &choice->digits[step->i_map * 256 + step->component];
-        size_t n_bytes = step_bytes(shape, step->i_map, step->n_digits);
+        size_t n_bytes = bytes_of(choice, step->i_map, step->n_digits);
         bool is_next =
             *digits + 1U == step->n_digits &&
             (step->n_digits > 1 || choice->n_taken[step->i_map] == step->component);
@@ -220,7 +236,8 @@ static void take_steps(const at_index_shape *shape,
     }
 }
 
-/* Write a component in digits; returns |sigma u v' - scale q_u q_v'|. */
+/* Write a component in digits; returns |sigma u v' - scale q_u q_v'|, of u and v of norm
+ * 1, whatever norm they have as they are found. */
 static double put_component(const at_index_map *map,
                             const float *u,
                             const float *v,
@@ -234,7 +251,8 @@ static double put_component(const at_index_map *map,
     at_rounding of_v =
         at_trits_put(v, map->in_dim, n_digits, trits + n_digits * at_trits_bytes(o));
     double square = of_u.square * of_v.square;
-    double with = of_u.with * of_v.with;
+    double norms = of_u.norm * of_v.norm;
+    double with = norms > 0 ? of_u.with * of_v.with / norms : 0;
     float scale = square > 0 ? (float)(sigma * with / square) : 0;
     double s = (double)scale;
     memcpy(out, &scale, sizeof scale);
@@ -288,7 +306,9 @@ void at_record_pack(const at_index_shape *shape,
         const at_index_map *map = &shape->maps[m];
         const at_components *all = &found[m].components;
         double lost = 0;
-        at_components_make_unit(all, choice->n_taken[m], map->out_dim, map->in_dim);
+        if (shape->is_whole) {
+            at_components_make_unit(all, choice->n_taken[m], map->out_dim, map->in_dim);
+        }
         for (size_t c = 0; c < choice->n_taken[m]; c++) {
             const float *u = all->u + c * map->out_dim;
             const float *v = all->v + c * map->in_dim;

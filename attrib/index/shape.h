@@ -64,10 +64,7 @@ attrib_status at_choice_deal(const at_index_shape *shape,
                              attrib_error *err);
 
 /* The least size of a component of a map that could still be among them. */
-double at_choice_least(const at_index_shape *shape,
-                       const at_choice *choice,
-                       size_t i_document,
-                       size_t i_map);
+double at_choice_least(const at_choice *choice, size_t i_document, size_t i_map);
 
 /* Add the components of a map, each map once. */
 void at_choice_add(const at_index_shape *shape,

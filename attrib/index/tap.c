@@ -254,7 +254,7 @@ static attrib_status index_map(const at_indexing *self,
             desk.tasks[n_tasks++] =
                 (at_component_task){{rows.ds, rows.a, n, map->out_dim, map->in_dim},
                                     at_smaller(most, n),
-                                    at_choice_least(self->shape, scratch->choice, d, m),
+                                    at_choice_least(scratch->choice, d, m),
                                     &found->components};
         }
         slot += at_smaller(most, n);

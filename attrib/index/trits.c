@@ -6,9 +6,9 @@
 
 #include "base/wide.h"
 
-/* Steps that are tried, in units of the root of the mean square: around those that are
- * best for normal numbers, 1.22, 0.56 and 0.21 of it, and larger ones for vectors in
- * which few numbers are large. */
+/* Steps that are tried, in units of the root of the mean square, |x| / sqrt(n): around
+ * those that are best for normal numbers, 1.22, 0.56 and 0.21 of it, and larger ones for
+ * vectors in which few numbers are large. */
 #define N_STEPS 5
 static const float steps[AT_MOST_DIGITS][N_STEPS] = {{0.9F, 1.1F, 1.3F, 1.6F, 2.0F},
                                                      {0.45F, 0.55F, 0.65F, 0.8F, 1.0F},
@@ -105,7 +105,7 @@ INLINE void try_all(
         try_vector(&of, per_steps, half, trials);
     }
     for (size_t k = 0; k < N_STEPS; k++) {
-        out[k] = (at_rounding){0, 0};
+        out[k] = (at_rounding){0, 0, 0};
         for (size_t j = 0; j < N_LANES; j++) {
             out[k].with += (double)trials[k].with[j];
             out[k].square += (double)trials[k].square[j];
@@ -195,8 +195,7 @@ static void pack(
     }
 }
 
-/* The root of the mean square, in units of which steps are. */
-AT_WIDE static float root_mean_square(const float *x, size_t n)
+AT_WIDE static double norm_of(const float *x, size_t n)
 {
     lanes sums = {0};
     double sum = 0;
@@ -208,15 +207,15 @@ AT_WIDE static float root_mean_square(const float *x, size_t n)
     for (size_t k = 0; k < N_LANES; k++) {
         sum += (double)sums[k];
     }
-    return (float)sqrt(sum / (double)n);
+    return sqrt(sum);
 }
 
 at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *out)
 {
     float half = half_of(n_digits);
-    at_rounding best = {0, 0};
+    at_rounding best = {0, 0, norm_of(x, n)};
     float chosen = 0;
-    float mean = root_mean_square(x, n);
+    float mean = (float)(best.norm / sqrt((double)n));
     float per_steps[N_STEPS] = {0};
     at_rounding found[N_STEPS];
     for (size_t k = 0; k < N_STEPS && mean > 0; k++) {
@@ -226,7 +225,8 @@ at_rounding at_trits_put(const float *x, size_t n, unsigned n_digits, uint8_t *o
     try_steps(x, n, per_steps, half, found);
     for (size_t k = 0; k < N_STEPS; k++) {
         if (kept(found[k]) > kept(best)) {
-            best = found[k];
+            best.with = found[k].with;
+            best.square = found[k].square;
             chosen = per_steps[k];
         }
     }

@@ -28,6 +28,7 @@ static inline size_t at_trits_bytes(size_t n)
 typedef struct at_rounding {
     double with;   /* x . q */
     double square; /* |q|^2; 0 where all numbers became 0 */
+    double norm;   /* |x| */
 } at_rounding;
 
 /* Round x [n] to the multiples q of that step, among a few, with which scale q comes

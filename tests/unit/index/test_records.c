@@ -202,6 +202,7 @@ static void test_trits__are_of_what_is_returned(void **state)
             }
             assert_true(fabs(with - got.with) <= 1e-5 * (fabs(with) + 1));
             assert_true(square == got.square && square > 0);
+            assert_true(fabs(got.norm * got.norm - sum) <= 1e-6 * sum);
             /* Normal numbers lose 19 %, 3 % and 0.5 % in the mean. */
             const double lost[] = {0.5, 0.2, 0.05};
             assert_true(sum - with * with / square <= lost[d - 1] * sum);

@@ -45,6 +45,17 @@ static void make_queries(const at_index_shape *shape,
     }
 }
 
+/* Make vectors of another norm than 1, as they may be before they are packed. */
+static void stretch(const at_components *found, size_t o, size_t i)
+{
+    for (size_t e = 0; e < found->n * o; e++) {
+        found->u[e] *= 0.75F;
+    }
+    for (size_t e = 0; e < found->n * i; e++) {
+        found->v[e] *= 1.5F;
+    }
+}
+
 /* Pack a document, record [record_bytes]. */
 static void pack(const at_index_shape *shape, const made *m, uint8_t *record)
 {
@@ -57,6 +68,9 @@ static void pack(const at_index_shape *shape, const made *m, uint8_t *record)
     check_ok(at_choice_deal(shape, 1, &bank, &choice, &err), &err);
     for (size_t k = 0; k < N_MAPS; k++) {
         found[k] = find(m, k, at_most_components(shape, k), shape->is_whole);
+        if (!shape->is_whole) {
+            stretch(&found[k].components, out_dims[k], in_dims[k]);
+        }
         at_choice_add(shape, choice, 0, k, &found[k].components);
     }
     at_record_pack(shape, found, choice, 0, record);
