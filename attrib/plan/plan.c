@@ -8,17 +8,6 @@
 #include "curvature/inverse.h"
 #include "plan/planner.h"
 
-/* Bytes that the store of documents keeps of a token: id 4, mask 1, and about 4 of text;
- * and of a document: its record and its sequence, a name, and two tags (corpus/store.c).
- */
-#define BYTES_STORED          9
-#define BYTES_STORED_DOCUMENT (168 + 8 + 24 + 2 * 32)
-
-double at_planner_stored(double n_documents, double n_tokens)
-{
-    return n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
-}
-
 void attrib_work_init(attrib_work *work, size_t size)
 {
     const attrib_work standard = {.n_queries = 1, .query_tokens = 64, .query_rows = 1};

@@ -13,6 +13,12 @@
  * MiB with those of GPT-2, Phi-3 and GPT-NeoX of 32,000 to 50,000 entries. */
 #define BYTES_OF_PROCESS (21.0 * 0x1p20)
 
+/* Bytes that the store of documents keeps of a token: id 4, mask 1, and about 4 of text;
+ * and of a document: its record and its sequence, a name, and two tags (corpus/store.c).
+ */
+#define BYTES_STORED          9
+#define BYTES_STORED_DOCUMENT (168 + 8 + 24 + 2 * 32)
+
 /* 1. Volumes */
 
 attrib_volume attrib_volume_of(const attrib_corpus *corpus)
@@ -235,6 +241,11 @@ void at_planner_share(const at_planner *p,
     stage->seconds += seconds;
     stage->busy_seconds += seconds;
     stage->most_seconds += seconds;
+}
+
+double at_planner_stored(double n_documents, double n_tokens)
+{
+    return n_tokens * BYTES_STORED + n_documents * BYTES_STORED_DOCUMENT;
 }
 
 double at_planner_base(const at_planner *p)
