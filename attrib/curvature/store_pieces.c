@@ -61,7 +61,10 @@ done:
     return status;
 }
 
-/* Eigenvectors are rows in memory, and columns in the file. */
+/* Eigenvectors are rows in memory, and columns in the file. So many of these are copied
+ * together as a line of the cache holds entries of a row. */
+#define ROWS_AT_A_TIME ((size_t)16)
+
 static attrib_status keep_matrix(void *context,
                                  const at_covariance_block *matrix,
                                  const float *vectors,
@@ -74,23 +77,28 @@ static attrib_status keep_matrix(void *context,
     at_factor_piece spectrum = at_side_piece(AT_PIECE_VALUES_A, matrix->side);
     size_t m = matrix->extent.size;
     const at_tensor *slot = NULL;
-    float *row = NULL;
-    AT_TRY(at_array(m, sizeof *row, &row, err));
+    float *rows = NULL; /* [ROWS_AT_A_TIME, m] of the file */
+    AT_TRY(at_array(m, ROWS_AT_A_TIME * sizeof *rows, &rows, err));
     AT_TRY(at_store_slot(self, matrix->i_factor, basis, &slot, err));
-    for (size_t r = 0; r < m; r++) {
+    for (size_t r = 0; r < m; r += ROWS_AT_A_TIME) {
+        size_t n = at_smaller(m - r, ROWS_AT_A_TIME);
         for (size_t c = 0; c < m; c++) {
-            row[c] = vectors[c * m + r];
+            for (size_t k = 0; k < n; k++) {
+                rows[k * m + c] = vectors[c * m + r + k];
+            }
         }
-        AT_TRY(at_slots_write(self->slots[basis], slot,
-                              (matrix->extent.first + r) * slot->shape[1] +
-                                  matrix->extent.first,
-                              m, row, err));
+        for (size_t k = 0; k < n; k++) {
+            size_t first = matrix->extent.first;
+            AT_TRY(at_slots_write(self->slots[basis], slot,
+                                  (first + r + k) * slot->shape[1] + first, m,
+                                  rows + k * m, err));
+        }
     }
     AT_TRY(at_store_slot(self, matrix->i_factor, spectrum, &slot, err));
     AT_TRY(at_slots_write(self->slots[spectrum], slot, matrix->extent.first, m, values,
                           err));
 done:
-    free(row);
+    free(rows);
     return status;
 }
 

@@ -81,7 +81,7 @@ static void align(float *x, size_t n_rows, size_t dim)
 static void lose(float *x, size_t n_rows, size_t dim)
 {
     for (size_t k = 0; k < n_rows * dim; k++) {
-        x[k] = (k % dim % 3 ? 1 : -1) * (1 + 0x1p-8F - 0x1p-14F);
+        x[k] = (k % dim % 3 ? 1.0F : -1.0F) * (1 + 0x1p-8F - 0x1p-14F);
     }
 }
 
