@@ -19,14 +19,6 @@ size_t at_record_head(size_t n_maps)
     return n_maps * (2 * sizeof(float) + 1);
 }
 
-size_t at_component_bytes(const at_index_map *map, unsigned n_digits)
-{
-    size_t head = sizeof(float) + 1;
-    return n_digits == 0 ? head + (map->out_dim + map->in_dim) * sizeof(float)
-                         : head + n_digits * (at_trits_bytes(map->out_dim) +
-                                              at_trits_bytes(map->in_dim));
-}
-
 /* Three times as many as a map has in the mean, where all have one digit: the sizes of
  * gradients differ from map to map. */
 #define SPREAD           ((size_t)2)

@@ -37,7 +37,14 @@ void at_index_shape_free(at_index_shape *shape);
 
 /* Bytes of a record before its first component; and of a component in so many digits. */
 size_t at_record_head(size_t n_maps);
-size_t at_component_bytes(const at_index_map *map, unsigned n_digits);
+
+static inline size_t at_component_bytes(const at_index_map *map, unsigned n_digits)
+{
+    size_t head = sizeof(float) + 1;
+    return n_digits == 0 ? head + (map->out_dim + map->in_dim) * sizeof(float)
+                         : head + n_digits * (at_trits_bytes(map->out_dim) +
+                                              at_trits_bytes(map->in_dim));
+}
 
 /* Components of a map that are looked for, which are more than most records keep. */
 size_t at_most_components(const at_index_shape *shape, size_t i_map);
