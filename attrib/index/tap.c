@@ -115,6 +115,13 @@ done:
     return status;
 }
 
+/* A document of the block: its rows in the eigenbasis, which become scaled. */
+typedef struct document_rows {
+    float *ds, *a; /* [n, O], [n, I] */
+    size_t n;
+    size_t i_document; /* of the block */
+} document_rows;
+
 /* What a visit works on. */
 typedef struct index_desk {
     float *a, *ds;   /* [n_rows, I], [n_rows, O] in the eigenbasis */
@@ -122,7 +129,7 @@ typedef struct index_desk {
     double *inverse; /* [I] of a row of the map */
     float *roots;    /* [O, I] what entries are multiplied by before they are squared */
     at_component_scratch components;
-    at_component_task *tasks; /* [documents] */
+    document_rows *documents; /* [documents] the most rows first */
 } index_desk;
 
 static attrib_status deal_desk(const at_indexing *self,
@@ -144,7 +151,8 @@ static attrib_status deal_desk(const at_indexing *self,
     AT_TRY(attrib_bank_deal(bank, map->in_dim, 1, sizeof(double), &out->inverse, err));
     AT_TRY(attrib_bank_deal(bank, map->out_dim, map->in_dim, sizeof(float), &out->roots,
                             err));
-    AT_TRY(attrib_bank_deal(bank, n_sequences, 1, sizeof *out->tasks, &out->tasks, err));
+    AT_TRY(attrib_bank_deal(bank, n_sequences, 1, sizeof *out->documents, &out->documents,
+                            err));
     AT_TRY(at_component_deal(&size, at_most_components(self->shape, i_map),
                              self->shape->is_whole, bank, &out->components, err));
 done:
@@ -183,12 +191,6 @@ AT_WIDE static void scale_rows(float *rows, size_t n_rows, size_t n, const float
     }
 }
 
-/* The rows of a document in the eigenbasis, which become scaled. */
-typedef struct document_rows {
-    float *ds, *a;
-    size_t n;
-} document_rows;
-
 static void index_document(const at_index_map *map,
                            const attrib_visit *visit,
                            const document_rows *rows,
@@ -218,6 +220,85 @@ static size_t document_end(const attrib_block *block, size_t s)
     return end;
 }
 
+/* List a document of n rows before those that have fewer. */
+static void list_document(const document_rows *document,
+                          size_t n_listed,
+                          document_rows *list)
+{
+    size_t at = n_listed;
+    for (; at > 0 && list[at - 1].n < document->n; at--) {
+        list[at] = list[at - 1];
+    }
+    list[at] = *document;
+}
+
+/* Give each document of a block its room among the components of map m, and list those
+ * that have rows. Returns how many there are. */
+static size_t list_documents(const at_indexing *self,
+                             const attrib_visit *visit,
+                             const index_scratch *scratch,
+                             const index_desk *desk)
+{
+    const attrib_block *block = visit->block;
+    size_t m = visit->i_tracked;
+    const at_index_map *map = &self->shape->maps[m];
+    size_t slot = 0;
+    size_t d = 0;
+    size_t n_listed = 0;
+    for (size_t s = 0; s < block->n_sequences; s = document_end(block, s), d++) {
+        size_t first = visit->first_row[s];
+        size_t n = visit->first_row[document_end(block, s)] - first;
+        const document_rows rows = {desk->ds + first * map->out_dim,
+                                    desk->a + first * map->in_dim, n, d};
+        at_found *found = &scratch->found[d * self->shape->n_maps + m];
+        found->components =
+            (at_components){0, scratch->u[m] + slot * map->out_dim,
+                            scratch->v[m] + slot * map->in_dim, scratch->sigma[m] + slot};
+        found->square = 0;
+        if (n > 0) {
+            list_document(&rows, n_listed++, desk->documents);
+        }
+        slot += at_smaller(at_most_components(self->shape, m), n);
+    }
+    return n_listed;
+}
+
+/* Index n <= 8 documents in a map: what is found of them together is then still in the
+ * cache. */
+static attrib_status index_group(const at_indexing *self,
+                                 const attrib_visit *visit,
+                                 const document_rows *documents,
+                                 size_t n,
+                                 const index_desk *desk,
+                                 index_scratch *scratch,
+                                 attrib_error *err)
+{
+    attrib_status status = ATTRIB_OK;
+    size_t m = visit->i_tracked;
+    const at_index_map *map = &self->shape->maps[m];
+    size_t most = at_most_components(self->shape, m);
+    at_component_task tasks[AT_EIGHT];
+    for (size_t k = 0; k < n; k++) {
+        const document_rows *rows = &documents[k];
+        size_t d = rows->i_document;
+        at_found *found = &scratch->found[d * self->shape->n_maps + m];
+        index_document(map, visit, rows, desk, found, &scratch->self[d]);
+        tasks[k] =
+            (at_component_task){{rows->ds, rows->a, rows->n, map->out_dim, map->in_dim},
+                                at_smaller(most, rows->n),
+                                at_choice_least(scratch->choice, d, m),
+                                &found->components};
+    }
+    AT_TRY(at_components_find(tasks, n, self->shape->is_whole, &desk->components, err));
+    for (size_t k = 0; k < n; k++) {
+        size_t d = documents[k].i_document;
+        at_choice_add(self->shape, scratch->choice, d, m,
+                      &scratch->found[d * self->shape->n_maps + m].components);
+    }
+done:
+    return status;
+}
+
 static attrib_status index_map(const at_indexing *self,
                                const at_factor *factor,
                                const attrib_visit *visit,
@@ -227,43 +308,18 @@ static attrib_status index_map(const at_indexing *self,
     attrib_status status = ATTRIB_OK;
     const attrib_block *block = visit->block;
     size_t m = visit->i_tracked;
-    const at_index_map *map = &self->shape->maps[m];
-    size_t most = at_most_components(self->shape, m);
     const at_inverse inverse = {self->factors, factor, self->strategy, self->dampings[m]};
     attrib_bank bank = visit->desk;
     index_desk desk = {0};
-    size_t slot = 0;
-    size_t d = 0;
-    size_t n_tasks = 0;
+    size_t n = 0;
     AT_TRY(deal_desk(self, m, block->n_tokens, block->n_sequences, &bank, &desk, err));
     fill_roots(&inverse, &desk);
     at_rotate(visit->multiplier, &factor->basis_a, visit->a, visit->n_rows, desk.a);
     at_rotate(visit->multiplier, &factor->basis_s, visit->ds, visit->n_rows, desk.ds);
-    for (size_t s = 0; s < block->n_sequences; s = document_end(block, s), d++) {
-        size_t first = visit->first_row[s];
-        size_t n = visit->first_row[document_end(block, s)] - first;
-        at_found *found = &scratch->found[d * self->shape->n_maps + m];
-        const document_rows rows = {desk.ds + first * map->out_dim,
-                                    desk.a + first * map->in_dim, n};
-        found->components =
-            (at_components){0, scratch->u[m] + slot * map->out_dim,
-                            scratch->v[m] + slot * map->in_dim, scratch->sigma[m] + slot};
-        found->square = 0;
-        if (n > 0) {
-            index_document(map, visit, &rows, &desk, found, &scratch->self[d]);
-            desk.tasks[n_tasks++] =
-                (at_component_task){{rows.ds, rows.a, n, map->out_dim, map->in_dim},
-                                    at_smaller(most, n),
-                                    at_choice_least(scratch->choice, d, m),
-                                    &found->components};
-        }
-        slot += at_smaller(most, n);
-    }
-    AT_TRY(at_components_find(desk.tasks, n_tasks, self->shape->is_whole,
-                              &desk.components, err));
-    for (size_t k = 0; k < d; k++) {
-        at_choice_add(self->shape, scratch->choice, k, m,
-                      &scratch->found[k * self->shape->n_maps + m].components);
+    n = list_documents(self, visit, scratch, &desk);
+    for (size_t k = 0; k < n; k += AT_EIGHT) {
+        AT_TRY(index_group(self, visit, desk.documents + k, at_smaller(n - k, AT_EIGHT),
+                           &desk, scratch, err));
     }
 done:
     return status;

@@ -269,6 +269,86 @@ static void test_trits__are_digits_of_all_bytes(void **state)
     }
 }
 
+/* Pack what was found of both maps; where is_cut, without the components that are too
+ * small to be kept, as the choice says of the maps before. Returns how many these are. */
+static size_t pack_found(const at_index_shape *shape,
+                         const at_found *found,
+                         bool is_cut,
+                         uint8_t *record)
+{
+    attrib_error err = {0};
+    at_choice *choice = NULL;
+    attrib_bank bank = {0};
+    at_found some[N_MAPS];
+    size_t n_cut = 0;
+    check_ok(at_choice_deal(shape, 1, &bank, &choice, &err), &err);
+    void *memory = deal_bank(&bank);
+    check_ok(at_choice_deal(shape, 1, &bank, &choice, &err), &err);
+    for (size_t k = 0; k < N_MAPS; k++) {
+        at_components *all = &some[k].components;
+        some[k] = found[k];
+        while (is_cut && all->n > 0 &&
+               all->sigma[all->n - 1] < at_choice_least(choice, 0, k)) {
+            all->n--;
+            n_cut++;
+        }
+        at_choice_add(shape, choice, 0, k, all);
+    }
+    at_record_pack(shape, some, choice, 0, record);
+    free(memory);
+    return n_cut;
+}
+
+/* Bytes of a record that its components leave. */
+static size_t bytes_left(const at_index_shape *shape, const uint8_t *record)
+{
+    at_record_reader reader;
+    at_record_begin(shape, record, &reader);
+    for (size_t k = 0; k < N_MAPS; k++) {
+        size_t n = at_record_map(shape, &reader, k).n;
+        for (size_t c = 0; c < n; c++) {
+            (void)at_record_next(shape, k, &reader);
+        }
+    }
+    return shape->record_bytes - reader.at;
+}
+
+/* What is dropped as too small before it is found would not have been kept: a record has
+ * the same bytes without it. And records are full where there is more to keep. */
+static void test_choices__need_nothing_of_what_is_too_small(void **state)
+{
+    static made m;
+    static uint8_t whole[1200];
+    static uint8_t cut[1200];
+    size_t n_cut = 0;
+    size_t n_full = 0;
+    (void)state;
+    drawn = 0;
+    for (size_t i = 0; i < 60; i++) {
+        at_index_shape shape = shape_of(60 + i * 10, false);
+        at_found found[N_MAPS];
+        size_t n_all = 0;
+        make_rows(&m, i % 2 ? PLAIN : DECAYING, 12 + i % 9);
+        for (size_t k = 0; k < N_MAPS; k++) {
+            found[k] = find(&m, k, at_most_components(&shape, k), false);
+            n_all += found[k].components.n * at_component_bytes(&shape.maps[k], 3);
+        }
+        (void)pack_found(&shape, found, false, whole);
+        n_cut += pack_found(&shape, found, true, cut);
+        assert_memory_equal(whole, cut, shape.record_bytes);
+        if (n_all > shape.record_bytes) {
+            assert_true(bytes_left(&shape, whole) <=
+                        at_component_bytes(&shape.maps[1], 1));
+            n_full++;
+        }
+        for (size_t k = 0; k < N_MAPS; k++) {
+            free_found(&found[k]);
+        }
+        at_index_shape_free(&shape);
+    }
+    assert_true(n_cut > 20 && n_full > 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +360,7 @@ int main(void)
         cmocka_unit_test(test_trits__keep_zeros),
         cmocka_unit_test(test_trits__are_read_at_their_places),
         cmocka_unit_test(test_trits__are_digits_of_all_bytes),
+        cmocka_unit_test(test_choices__need_nothing_of_what_is_too_small),
     };
     at_blas_single_threaded();
     return run_cases(tests, NULL, NULL);

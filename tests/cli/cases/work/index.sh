@@ -24,7 +24,7 @@ attrib merge -q part-2 part-1 -o merged 2>&1
 attrib merge -q part-1 part-2 ./part-1 -o twice 2>&1
 # Killed wherever it is, it goes on.
 for seconds in 0.2 1 2; do
-    { timeout -s KILL $seconds attrib index -q --model "$M" --factors f --corpus a.jsonl --bytes-per-document 4K \
+    { timeout --foreground -s KILL $seconds attrib index -q --model "$M" --factors f --corpus a.jsonl --bytes-per-document 4K \
         -o killed || true; } >/dev/null 2>&1
 done
 index -o killed >/dev/null
