@@ -56,7 +56,7 @@ const option ranking_table[] = {
     {                                                                                    \
         .name = "exact", .kind = OPTION_SIZE,                                            \
         .offset = offsetof(ranking_options, index.n_exact), .value = "K",                \
-        .standard = standard_exact, .min = 1, .max = 1e9,                                \
+        .standard = (standard_exact), .min = 1, .max = 1e9,                              \
         .help = "with --index: documents of either end that are scored exactly, and "    \
                 "ranked by that; more find more"                                         \
     }
