@@ -66,7 +66,8 @@ typedef struct curvature {
     double sum, smallest;
 } curvature;
 
-/* Of products of eigenvalues, per token. */
+/* The curvature of K-FAC: over all products of an eigenvalue of S and one of A, each a
+ * mean over tokens. */
 static curvature of_products(const at_factor *factor)
 {
     curvature all = {0, HUGE_VAL};
@@ -80,7 +81,8 @@ static curvature of_products(const at_factor *factor)
     return all;
 }
 
-/* Of Lambda, per sequence. */
+/* The curvature of EK-FAC, or of an optimizer: over the entries of Lambda, each a mean
+ * over sequences. */
 static curvature of_lambda(const attrib_factors *factors,
                            const at_factor *factor,
                            attrib_strategy strategy)

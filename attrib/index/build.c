@@ -15,6 +15,7 @@
 #include "gradient/pass.h"
 #include "index/digest.h"
 #include "index/index.h"
+#include "index/pieces.h"
 #include "index/scales.h"
 #include "index/tap.h"
 
@@ -171,53 +172,6 @@ done:
 
 /* 2. Pieces */
 
-/* Sequences of documents from `first` on of a corpus, those of a document in one block,
- * and those of a piece in blocks of their own. */
-typedef struct piece_source {
-    const attrib_corpus *corpus;
-    size_t first, first_sequence;
-} piece_source;
-
-static void get_sequence(const void *context, size_t i, attrib_sequence *out)
-{
-    const piece_source *self = context;
-    attrib_corpus_sequence(self->corpus, self->first_sequence + i, out);
-}
-
-static bool joins_document(const void *context, size_t i)
-{
-    attrib_sequence here;
-    attrib_sequence before;
-    get_sequence(context, i, &here);
-    get_sequence(context, i - 1, &before);
-    return here.document == before.document;
-}
-
-static bool begins_piece(const void *context, size_t i)
-{
-    const piece_source *self = context;
-    attrib_sequence here;
-    get_sequence(context, i, &here);
-    return (here.document - self->first) % AT_PIECE_DOCUMENTS == 0;
-}
-
-/* Documents first .. end, of which the first is that of a piece. */
-static at_source source_of(piece_source *from, size_t first, size_t end)
-{
-    attrib_document begin;
-    attrib_document last;
-    attrib_corpus_document(from->corpus, first, &begin);
-    attrib_corpus_document(from->corpus, end - 1, &last);
-    from->first = first;
-    from->first_sequence = begin.first_sequence;
-    return (at_source){.context = from,
-                       .n_sequences =
-                           last.first_sequence + last.n_sequences - from->first_sequence,
-                       .get = get_sequence,
-                       .joins = joins_document,
-                       .begins = begins_piece};
-}
-
 static at_pass pass_of(const building *self)
 {
     return (at_pass){.session = self->session,
@@ -296,8 +250,9 @@ static attrib_status make_some(building *self,
 {
     attrib_status status = ATTRIB_OK;
     filling to = {.self = self, .i_piece = first};
-    piece_source from = {.corpus = self->job.corpus};
-    at_source source = source_of(&from, piece_start(self, first), piece_start(self, end));
+    at_piece_source from = {.corpus = self->job.corpus};
+    at_source source =
+        at_source_of_pieces(&from, piece_start(self, first), piece_start(self, end));
     at_index_sink sink = {&to, take_block};
     at_pass pass = pass_of(self);
     at_indexing indexing = indexing_of(self, &sink);
@@ -348,9 +303,9 @@ done:
 
 static double sequences_of(const building *self, size_t i_piece)
 {
-    piece_source from = {.corpus = self->job.corpus};
-    return (double)source_of(&from, piece_start(self, i_piece),
-                             piece_start(self, i_piece + 1))
+    at_piece_source from = {.corpus = self->job.corpus};
+    return (double)at_source_of_pieces(&from, piece_start(self, i_piece),
+                                       piece_start(self, i_piece + 1))
         .n_sequences;
 }
 
@@ -422,8 +377,8 @@ static attrib_status choose_memory(building *self, attrib_error *err)
     at_pass pass = pass_of(self);
     at_indexing indexing = indexing_of(self, NULL);
     attrib_tap tap = at_index_tap(&indexing);
-    piece_source from = {.corpus = self->job.corpus};
-    at_source source = source_of(&from, self->first, self->end);
+    at_piece_source from = {.corpus = self->job.corpus};
+    at_source source = at_source_of_pieces(&from, self->first, self->end);
     at_pass_size size = {0};
     double bytes = 0;
     double largest = 0;
